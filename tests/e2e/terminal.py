@@ -22,7 +22,7 @@ class Terminal:
         line = f"{shlex.join(command)}; echo $? > {shlex.quote(str(self._exit))}; sleep 600"  # the last screen stays
         self._tmux(
             "-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", str(width), "-y", str(height), "-c", str(folder),
-            f"sh -c {shlex.quote(line)}", env={**os.environ, "TERM": "xterm-256color", **(env or {})},
+            f"sh -c {shlex.quote(line)}", env={**_inherited(), "TERM": "xterm-256color", **(env or {})},
         )  # fmt: skip
 
     def _tmux(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
@@ -74,3 +74,8 @@ class Terminal:
 
     def close(self) -> None:
         self._tmux("kill-server")
+
+
+def _inherited() -> dict[str, str]:
+    """The environment without the size that the test runner's own output is given: the terminal has one."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}

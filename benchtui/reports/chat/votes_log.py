@@ -27,9 +27,9 @@ def history_table(ended: Sequence[EndedVote], glyphs: Glyphs = UNICODE) -> Table
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
     for name, side in zip(("Blind vote", *HEADER), f"l{ALIGNED}", strict=True):
-        whole = side == "r" or name == "Verdict"
+        whole = side == "r"
         least = None if whole else len(name)  # a heading, and a date, are not broken within a word
         made.add_column(
             name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=whole, min_width=least
