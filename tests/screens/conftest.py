@@ -156,3 +156,16 @@ def shown(pilot: Pilot[int]) -> str:
     with app.screen._context() if hasattr(app.screen, "_context") else app._context():
         strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def app_in(mode: str, make: Callable[[], BenchtuiApp], monkeypatch: pytest.MonkeyPatch) -> BenchtuiApp:
+    """An application as a picture shows it: "no-colour", or in the theme of this name; it looks at NO_COLOR when it is
+    made."""
+    if mode == "no-colour":
+        monkeypatch.setenv("NO_COLOR", "1")
+    else:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+    app = make()
+    if mode not in ("dark", "no-colour"):
+        app.theme = f"benchtui-{mode}"
+    return app

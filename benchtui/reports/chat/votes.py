@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,16 +23,28 @@ ALIGNED = "llrrrrrrl"
 
 def votes_table(pairs: Sequence[PairVotes], glyphs: Glyphs = UNICODE) -> Table:
     """Return a row for each pair of models."""
+    return table_of(HEADER, ALIGNED, (pair_cells(pair, glyphs) for pair in pairs))
+
+
+def table_of(header: Sequence[str], aligned: str, rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table of such rows, which fits into 80 columns: no heading, number or date is broken within a word.
+    `aligned` has l or r for each column."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, side in zip(HEADER, ALIGNED, strict=True):
-        whole = side == "r" or name == "Verdict"
-        made.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=whole)
-    for pair in pairs:
-        made.add_row(*(Text(cell) for cell in pair_cells(pair, glyphs)))
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    for name, side in zip(header, aligned, strict=True):
+        number = side == "r"
+        made.add_column(
+            name,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=number,
+            min_width=None if number else len(name),
+        )
+    for row in rows:
+        made.add_row(*map(Text, row))
     return made
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from benchtui.compare.history.votes import EndedVote
-from benchtui.reports.chat.votes import ALIGNED, HEADER, pair_cells, votes_lines, votes_record
+from benchtui.reports.chat.votes import ALIGNED, HEADER, pair_cells, table_of, votes_lines, votes_record
 from benchtui.reports.exports import cell
 from benchtui.reports.markdown import escape, table
 from benchtui.reports.readme.published import published
@@ -23,20 +23,7 @@ if TYPE_CHECKING:
 
 def history_table(ended: Sequence[EndedVote], glyphs: Glyphs = UNICODE) -> Table:
     """Return the blind votes as the experiment log has them: a row for each pair of models of each vote."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
-    for name, side in zip(("Blind vote", *HEADER), f"l{ALIGNED}", strict=True):
-        whole = side == "r"
-        least = None if whole else len(name)  # a heading, and a date, are not broken within a word
-        made.add_column(
-            name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=whole, min_width=least
-        )
-    for row in _history_rows(ended, glyphs):
-        made.add_row(*map(Text, row))
-    return made
+    return table_of(("Blind vote", *HEADER), f"l{ALIGNED}", _history_rows(ended, glyphs))
 
 
 def history_markdown(ended: Sequence[EndedVote]) -> str:

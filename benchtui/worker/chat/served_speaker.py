@@ -105,7 +105,7 @@ class ServedSpeaker:
         where the template refuses the messages, or no answer can be continued."""
         if begin and (why := self._streams.why_no_begin):
             raise BenchtuiError(
-                f"{self.label} cannot go on with an answer: {why}.", "Let it answer again, from the beginning."
+                f"{self.label} cannot continue an answer: {why}.", "Let it answer again, from the beginning."
             )
         messages = _without_thoughts(asked.messages, self._think_end) if self._streams.by_messages else asked.messages
         text = rendered(self.label, self.model.chat, messages)

@@ -14,7 +14,7 @@ from screens.chat.beside.prompt import PromptPage
 from screens.chat.beside.settings import ask_settings
 from screens.chat.beside.token_view import EVERY, ChatTokens
 from tests.screens.chat.made_chat import MadeTalk, two_answers
-from tests.screens.conftest import press, settle
+from tests.screens.conftest import app_in, press, settle
 from tests.screens.test_pictures import MODES, SIZES
 
 SCREENS = ("tokens", "four", "prompt", "settings")
@@ -39,13 +39,7 @@ def test_picture(
     monkeypatch: pytest.MonkeyPatch,
     snap_compare: Any,
 ) -> None:
-    if mode == "no-colour":
-        monkeypatch.setenv("NO_COLOR", "1")
-    else:
-        monkeypatch.delenv("NO_COLOR", raising=False)
-    app = BenchtuiApp(app.settings)
-    if mode not in ("dark", "no-colour"):
-        app.theme = f"benchtui-{mode}"
+    app = app_in(mode, lambda: BenchtuiApp(app.settings), monkeypatch)
 
     async def act(pilot: Pilot[int]) -> None:
         await settle(pilot)

@@ -14,7 +14,7 @@ from screens.chat.chat import ChatPage
 from screens.settings import Settings
 from tests.screens.chat.made_session import MadeSession
 from tests.screens.chat.test_page import answer_all, drawn, keys
-from tests.screens.conftest import NOW, Open, press, settle
+from tests.screens.conftest import NOW, Open, app_in, press, settle
 from tests.screens.test_pictures import MODES, SIZES
 
 ALL = [(screen, size, mode) for screen in ("chat", "four", "choose") for size in SIZES for mode in MODES]
@@ -34,13 +34,9 @@ def test_picture(
     monkeypatch: pytest.MonkeyPatch,
     snap_compare: Any,
 ) -> None:
-    if mode == "no-colour":
-        monkeypatch.setenv("NO_COLOR", "1")
-    else:
-        monkeypatch.delenv("NO_COLOR", raising=False)
-    app = open_app() if screen == "choose" else BenchtuiApp(Settings(clock=lambda: NOW))
-    if mode not in ("dark", "no-colour"):
-        app.theme = f"benchtui-{mode}"
+    app = app_in(
+        mode, lambda: open_app() if screen == "choose" else BenchtuiApp(Settings(clock=lambda: NOW)), monkeypatch
+    )
 
     async def act(pilot: Pilot[int]) -> None:
         await settle(pilot)

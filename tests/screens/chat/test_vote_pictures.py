@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from screens.app import BenchtuiApp
 from screens.chat.vote import EVERY, VotePage
 from tests.chat.spoken import spoken
-from tests.screens.conftest import press, settle
+from tests.screens.conftest import app_in, press, settle
 from tests.screens.test_pictures import MODES, SIZES
 
 ALL = [(screen, size, mode) for screen in ("vote", "result") for size in SIZES for mode in MODES]
@@ -36,14 +36,8 @@ def test_picture(
     monkeypatch: pytest.MonkeyPatch,
     snap_compare: Any,
 ) -> None:
-    if mode == "no-colour":
-        monkeypatch.setenv("NO_COLOR", "1")
-    else:
-        monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr("screens.chat.vote.SEEN", 0.0)
-    app = BenchtuiApp(app.settings)
-    if mode not in ("dark", "no-colour"):
-        app.theme = f"benchtui-{mode}"
+    app = app_in(mode, lambda: BenchtuiApp(app.settings), monkeypatch)
     prompts = tuple(f"Where do herons live in {place}? Answer briefly." for place in ("winter", "summer", "spring"))
     session = spoken(tmp_path, prompts * 3, lambda model, _: SHORT if model else LONG)
 

@@ -16,7 +16,7 @@ from benchtui.runs.journal.journal import Journal, RequestKey
 from benchtui.runs.records import LaunchRecord, this_process, write_record
 from screens.app import BenchtuiApp
 from screens.settings import Settings
-from tests.screens.conftest import press, settle
+from tests.screens.conftest import app_in, press, settle
 from tests.screens.hybrid.record import BENCHMARKS
 from tests.screens.record import WORKSPACE
 from tests.screens.test_pictures import MODES, SAFE, SIZES
@@ -103,14 +103,8 @@ def test_picture(
     monkeypatch: pytest.MonkeyPatch,
     snap_compare: Any,
 ) -> None:
-    if mode == "no-colour":
-        monkeypatch.setenv("NO_COLOR", "1")
-    else:
-        monkeypatch.delenv("NO_COLOR", raising=False)
     now = going(pair) + 1 if screen in ("live", "answers") else pair_app.settings.clock()
-    app = BenchtuiApp(Settings(pair_app.settings.choice, clock=lambda: now))  # it looks at NO_COLOR when it is made
-    if mode not in ("dark", "no-colour"):
-        app.theme = f"benchtui-{mode}"
+    app = app_in(mode, lambda: BenchtuiApp(Settings(pair_app.settings.choice, clock=lambda: now)), monkeypatch)
 
     async def act(pilot: Pilot[int]) -> None:
         await settle(pilot)

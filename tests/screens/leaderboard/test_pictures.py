@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.screens.conftest import press
+from tests.screens.conftest import app_in, press
 from tests.screens.leaderboard.conftest import Board, to_board
 from tests.screens.test_pictures import MODES, SAFE
 
@@ -25,13 +25,7 @@ _SHORT = [one for one in ALL if one[2] == "dark" and one[0] == "board"] + [("boa
 def test_picture(
     screen: str, size: str, mode: str, open_board: Board, monkeypatch: pytest.MonkeyPatch, snap_compare: Any
 ) -> None:
-    if mode == "no-colour":
-        monkeypatch.setenv("NO_COLOR", "1")
-    else:
-        monkeypatch.delenv("NO_COLOR", raising=False)
-    app = open_board()
-    if mode not in ("dark", "no-colour"):
-        app.theme = f"benchtui-{mode}"
+    app = app_in(mode, lambda: open_board(), monkeypatch)
 
     async def act(pilot: Pilot[int]) -> None:
         await to_board(pilot)

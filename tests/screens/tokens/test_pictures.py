@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from benchtui.plans.choice import Choice
 from screens.app import BenchtuiApp
 from screens.settings import Settings
-from tests.screens.conftest import NOW, press, settle
+from tests.screens.conftest import NOW, app_in, press, settle
 from tests.screens.test_pictures import MODES, SAFE, SIZES
 from tests.screens.tokens.made_run import made_run
 
@@ -38,13 +38,7 @@ def test_picture(
     screen: str, size: str, mode: str, model: Path, monkeypatch: pytest.MonkeyPatch, snap_compare: Any
 ) -> None:
     run = made_run(model, labels=("base", "step-500", "tuned"))
-    if mode == "no-colour":
-        monkeypatch.setenv("NO_COLOR", "1")
-    else:
-        monkeypatch.delenv("NO_COLOR", raising=False)
-    app = BenchtuiApp(Settings(Choice(outputs=Path("outputs")), clock=lambda: NOW))
-    if mode not in ("dark", "no-colour"):
-        app.theme = f"benchtui-{mode}"
+    app = app_in(mode, lambda: BenchtuiApp(Settings(Choice(outputs=Path("outputs")), clock=lambda: NOW)), monkeypatch)
 
     async def act(pilot: Pilot[int]) -> None:
         await settle(pilot)
